@@ -14,6 +14,9 @@ public sealed record EngineEnvironment(TimeProvider Time, ILogger Logger)
     /// </summary>
     public Random Random { get; init; } = Random.Shared;
 
+    /// <summary>What is measured is reported here; null to measure nothing.</summary>
+    public EngineMetrics? Metrics { get; init; }
+
     /// <summary>
     /// For simulations: a waiter continues inside the call or timer callback that woke it, in a fixed order, instead of on the thread pool
     /// (like <see cref="System.Threading.Channels.ChannelOptions.AllowSynchronousContinuations"/>).

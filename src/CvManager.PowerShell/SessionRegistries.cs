@@ -22,16 +22,18 @@ internal sealed class SessionRegistries : IAsyncDisposable
     /// Opens registries with the given credential, or with the credentials of docker and podman. The caller disposes the result.
     /// </summary>
     /// <param name="logger">The log of one cmdlet.</param>
-    public RegistryCatalog Open(ILogger? logger, PSCredential? credential = null, bool plainHttp = false) =>
+    /// <param name="metrics">Counts the requests of one cmdlet.</param>
+    public RegistryCatalog Open(ILogger? logger, PSCredential? credential = null, bool plainHttp = false, EngineMetrics? metrics = null) =>
         credential is null
-            ? _shared.With(DockerConfigFile.OfEnvironment(TimeProvider.System), plainHttp: plainHttp, logger: logger)
+            ? _shared.With(DockerConfigFile.OfEnvironment(TimeProvider.System), plainHttp: plainHttp, logger: logger, metrics: metrics)
             : _shared.With(
                 new FixedCredential(
                     RegistryCredential.OfPassword(credential.UserName, credential.GetNetworkCredential().Password).From("-Credential")
                 ),
                 credential.UserName,
                 plainHttp,
-                logger
+                logger,
+                metrics
             );
 
     public ValueTask DisposeAsync()

@@ -37,7 +37,8 @@ public sealed partial class LayoutTests
             "Following",
             "Leading",
         ],
-        ["Web"] = ["Resources", "Cluster", "Workloads", "Records", "Rollouts", "Watching", "Following"],
+        ["Telemetry"] = ["Resources", "Registries", "Controller"],
+        ["Web"] = ["Telemetry", "Resources", "Cluster", "Workloads", "Records", "Rollouts", "Watching", "Following"],
         ["Installation"] = ["Resources", "Cluster", "Registries", "Workloads", "Leading"],
     };
 

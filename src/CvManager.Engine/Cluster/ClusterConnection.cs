@@ -113,6 +113,8 @@ public sealed class ClusterConnection : IDisposable
 
     private ILogger Logger { get; set; } = NullLogger.Instance;
 
+    private EngineMetrics? Metrics { get; set; }
+
     /// <summary>Reads the configuration; sends no request.</summary>
     /// <exception cref="CvException"><c>KubeConfigNotFound</c>, <c>KubeConfigInvalid</c>, <c>KubeConfigNotSupported</c>,
     /// <c>KubeContextNotFound</c>, <c>ServiceAccountTokenNotFound</c>.</exception>
@@ -221,6 +223,14 @@ public sealed class ClusterConnection : IDisposable
         var logged = (ClusterConnection)MemberwiseClone();
         logged.Logger = logger;
         return logged;
+    }
+
+    /// <summary>The same connection, whose requests are counted. Dispose only one of the two.</summary>
+    public ClusterConnection MeasuredBy(EngineMetrics? metrics)
+    {
+        var measured = (ClusterConnection)MemberwiseClone();
+        measured.Metrics = metrics;
+        return measured;
     }
 
     /// <summary>One object.</summary>
@@ -723,8 +733,15 @@ public sealed class ClusterConnection : IDisposable
             throw ClusterErrors.FromResponse((int)response.StatusCode, await ReadErrorAsync(response, cancellationToken), method, title);
     }
 
-    private Task<HttpResponseMessage> SendOnceAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
-        _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
+    private Task<HttpResponseMessage> SendOnceAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        return Metrics is { } metrics
+            ? metrics.SendToClusterAsync(request, SendAsync, cancellationToken)
+            : SendAsync(request, cancellationToken);
+
+        Task<HttpResponseMessage> SendAsync(HttpRequestMessage sent, CancellationToken token) =>
+            _http.SendAsync(sent, HttpCompletionOption.ResponseHeadersRead, token);
+    }
 
     /// <summary>The body of an error response, truncated; empty if it cannot be read.</summary>
     private static async Task<string> ReadErrorAsync(HttpResponseMessage response, CancellationToken cancellationToken)

@@ -162,6 +162,28 @@ public sealed partial class ContainerVersionController : IDisposable
     /// <summary>How often a task was restarted after an unexpected failure.</summary>
     public long TaskRestarts => _supervisor.Restarts;
 
+    /// <summary>The state at this moment.</summary>
+    internal ControllerFigures Figures
+    {
+        get
+        {
+            var term = _term;
+            return new ControllerFigures
+            {
+                Resources = [.. _view.Resources.Where(resource => IsOurs(resource.Key))],
+                Workers = _options.Workers,
+                ActiveWorkers = term?.Queue.Working ?? 0,
+                QueueDepth = term?.Queue.Due ?? 0,
+                Tags = term?.Poller.Polls ?? default,
+                WatchAge = WatchAge,
+                TaskRestarts = TaskRestarts,
+                IsReady = IsReady,
+                IsLeading = term is not null,
+                LeaseName = _options.Election?.Name,
+            };
+        }
+    }
+
     /// <summary>The number of resources with state outside the view; state of deleted resources is removed soon.</summary>
     internal int Remembered => _clock.Count + (_term?.Remembered ?? 0);
 
@@ -402,7 +424,7 @@ public sealed partial class ContainerVersionController : IDisposable
             _owner = owner;
             var cluster = leadership is null ? owner._cluster : owner._cluster.GuardedBy(leadership.ThrowIfLost);
             var environment = owner._environment;
-            Queue = new WorkQueue(environment);
+            Queue = new WorkQueue(environment, name: EngineMetrics.ControllerName);
             Poller = new TagPoller(new RegistryTagLookup(owner._logins, environment.Time), Queue.Enqueue, environment);
             _versions = new FollowedVersions(Poller, owner._logins, Queue.Enqueue, Queue.EnqueueAfter, environment);
             _reconciler = new Reconciler(cluster, _versions, environment, owner._view.Update, owner._clock);
@@ -425,7 +447,7 @@ public sealed partial class ContainerVersionController : IDisposable
                 .. Enumerable
                     .Range(0, _owner._options.Workers)
                     .Select(_ =>
-                        supervisor.RunAsync("worker", token => Workers.RunAsync(Queue, 1, WorkAsync, _owner._logger, token), all.Token)
+                        supervisor.RunAsync("worker", token => Workers.RunAsync(Queue, 1, MeasureAsync, _owner._logger, token), all.Token)
                     ),
             ];
             try
@@ -443,6 +465,31 @@ public sealed partial class ContainerVersionController : IDisposable
             Poller.Dispose();
             Queue.Dispose();
         }
+
+        private async Task<WorkResult> MeasureAsync(string key, CancellationToken cancellationToken)
+        {
+            var environment = _owner._environment;
+            if (environment.Metrics is not { } metrics)
+                return await WorkAsync(key, cancellationToken);
+            var started = environment.Time.GetTimestamp();
+            var result = WorkResult.Failed;
+            try
+            {
+                return result = await WorkAsync(key, cancellationToken);
+            }
+            finally
+            {
+                if (!cancellationToken.IsCancellationRequested)
+                    metrics.Reconciled(Describe(result), environment.Time.GetElapsedTime(started));
+            }
+        }
+
+        /// <summary>The result as controller-runtime names it.</summary>
+        private static string Describe(WorkResult result) =>
+            result.IsFailure ? "error"
+            : result.RequeueDelay is not { } delay ? "success"
+            : delay == TimeSpan.Zero ? "requeue"
+            : "requeue_after";
 
         private async Task<WorkResult> WorkAsync(string key, CancellationToken cancellationToken)
         {

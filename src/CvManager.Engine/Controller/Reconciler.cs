@@ -41,6 +41,7 @@ public sealed partial class Reconciler
     private readonly RolloutRecords _records;
     private readonly RolloutClock _clock;
     private readonly ILogger _logger;
+    private readonly EngineMetrics? _metrics;
 
     /// <param name="cluster">The cluster with the resources and workloads.</param>
     /// <param name="versions">Finds the versions of the tags.</param>
@@ -62,6 +63,7 @@ public sealed partial class Reconciler
         _runner = new RolloutRunner(cluster, _workloads, _clock, environment);
         _records = new RolloutRecords(cluster, environment);
         _logger = environment.Logger;
+        _metrics = environment.Metrics;
     }
 
     /// <summary>Reads the contents of a namespace once for all its resources.</summary>
@@ -114,6 +116,8 @@ public sealed partial class Reconciler
             // Records first: the status reports the end of a rollout only after its record is written (R10).
             after = await _records.WriteAsync(resource, after, step.Finished, cancellationToken);
             await status.WriteAsync(after, cancellationToken);
+            if (_metrics is not null)
+                RolloutMeasures.Report(_metrics, resource, status.Written, step.Finished);
             LogOutcome(plan, resource, status.Written, step.Finished);
             return new ReconcileResult(plan, status.Written, step.RequeueAfter, step.Finished, problem);
         }
@@ -135,8 +139,12 @@ public sealed partial class Reconciler
     /// <param name="resource">The resource as last read.</param>
     /// <param name="cancellationToken">Stops between two requests.</param>
     /// <exception cref="CvException">The cluster refused or was unavailable.</exception>
-    public Task EndAsync(ContainerVersion resource, CancellationToken cancellationToken) =>
-        _records.WriteDeletedAsync(resource, _clock.Now(), cancellationToken);
+    public async Task EndAsync(ContainerVersion resource, CancellationToken cancellationToken)
+    {
+        await _records.WriteDeletedAsync(resource, _clock.Now(), cancellationToken);
+        if (_metrics is not null)
+            RolloutMeasures.ReportDeleted(_metrics, resource, _clock.Now());
+    }
 
     /// <summary>R6: a quarantine lasts until the tag moves; that of a pinned version is independent of the tag.</summary>
     private static IReadOnlyList<QuarantinedDigest>? StillQuarantined(

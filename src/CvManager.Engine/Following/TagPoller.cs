@@ -48,6 +48,7 @@ internal sealed partial class TagPoller : IDisposable
     private readonly TagPollerOptions _options;
     private readonly ILogger _logger;
     private readonly WorkQueue _queue;
+    private long? _readAt;
 
     /// <param name="registry">Reads the tags.</param>
     /// <param name="wake">Called with the key of each follower to wake; must be fast and must not throw.</param>
@@ -61,7 +62,7 @@ internal sealed partial class TagPoller : IDisposable
         _random = environment.Random;
         _logger = environment.Logger;
         _options = options ?? new TagPollerOptions();
-        _queue = new WorkQueue(environment);
+        _queue = new WorkQueue(environment, name: "tag-poller");
     }
 
     /// <summary>The number of distinct followed tags.</summary>
@@ -71,6 +72,29 @@ internal sealed partial class TagPoller : IDisposable
         {
             lock (_gate)
                 return _repositories.Values.Sum(repository => repository.Tags.Count);
+        }
+    }
+
+    /// <summary>How the polls of the followed tags went.</summary>
+    public TagPolls Polls
+    {
+        get
+        {
+            lock (_gate)
+            {
+                TagPolls polls = new(0, 0, 0, _readAt is { } at ? _time.GetElapsedTime(at) : null);
+                foreach (var state in _repositories.Values.SelectMany(repository => repository.Tags.Values).Select(tag => tag.State))
+                {
+                    polls = state switch
+                    {
+                        null => polls with { Pending = polls.Pending + 1 },
+                        { Error: null } => polls with { Ok = polls.Ok + 1 },
+                        _ => polls with { Failed = polls.Failed + 1 },
+                    };
+                }
+
+                return polls;
+            }
         }
     }
 
@@ -344,6 +368,7 @@ internal sealed partial class TagPoller : IDisposable
         if (seen.Error is not { } error)
         {
             tag.Failures = 0;
+            _readAt = _time.GetTimestamp();
             tag.State = seen with { SeenAt = _time.GetUtcNow(), SeenAtTimestamp = _time.GetTimestamp() };
             if (former?.Error is not null)
                 LogRecovered(_logger, tag.Target);

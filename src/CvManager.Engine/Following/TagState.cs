@@ -48,3 +48,10 @@ internal sealed record TagState
 
     public static TagState Failed(CvException error) => new() { Error = error };
 }
+
+/// <summary>The followed tags by the result of their last poll.</summary>
+/// <param name="Ok">Read.</param>
+/// <param name="Failed">Could not be read.</param>
+/// <param name="Pending">Not polled yet.</param>
+/// <param name="SinceRead">The time since one was last read; null for never.</param>
+internal readonly record struct TagPolls(int Ok, int Failed, int Pending, TimeSpan? SinceRead);

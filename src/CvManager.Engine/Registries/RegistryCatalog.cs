@@ -53,7 +53,8 @@ public sealed class RegistryCatalog : IRegistryCatalog, IDisposable
         ArgumentNullException.ThrowIfNull(credentials);
         _options = options;
         _credentials = credentials;
-        _http = options.Logger == NullLogger.Instance ? http : new HttpMessageInvoker(new RequestLogHandler(http, options));
+        var isObserved = options.Logger != NullLogger.Instance || options.Metrics is not null;
+        _http = isObserved ? new HttpMessageInvoker(new RequestObserver(http, options)) : http;
         _connections = http;
         _ownsHttp = ownsHttp;
         _login = login;
@@ -67,12 +68,20 @@ public sealed class RegistryCatalog : IRegistryCatalog, IDisposable
     /// <param name="login">Identifies the credentials without being secret: each login has its own request budgets.</param>
     /// <param name="plainHttp">Use plain HTTP regardless of the options.</param>
     /// <param name="logger">Replaces the log of the options.</param>
-    public RegistryCatalog With(ICredentialSource credentials, string login = "", bool plainHttp = false, ILogger? logger = null) =>
+    /// <param name="metrics">Replaces the metrics of the options.</param>
+    public RegistryCatalog With(
+        ICredentialSource credentials,
+        string login = "",
+        bool plainHttp = false,
+        ILogger? logger = null,
+        EngineMetrics? metrics = null
+    ) =>
         new(
             _options with
             {
                 PlainHttp = plainHttp || _options.PlainHttp,
                 Logger = logger ?? _options.Logger,
+                Metrics = metrics ?? _options.Metrics,
             },
             credentials,
             _connections,
@@ -199,11 +208,16 @@ public sealed class RegistryCatalog : IRegistryCatalog, IDisposable
     }
 }
 
-/// <summary>Logs the requests of one catalog, and sends them over connections that it does not own.</summary>
-internal sealed class RequestLogHandler(HttpMessageInvoker connections, RegistryClientOptions options) : HttpMessageHandler
+/// <summary>Logs and counts the requests of one catalog, and sends them over connections that it does not own.</summary>
+internal sealed class RequestObserver(HttpMessageInvoker connections, RegistryClientOptions options) : HttpMessageHandler
 {
     protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
-        RequestLog.SendAsync(options.Logger, options.TimeProvider, request, connections.SendAsync, cancellationToken);
+        RequestLog.SendAsync(options.Logger, options.TimeProvider, request, SendOnceAsync, cancellationToken);
+
+    private Task<HttpResponseMessage> SendOnceAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
+        options.Metrics is { } metrics
+            ? metrics.SendToRegistryAsync(request, connections.SendAsync, cancellationToken)
+            : connections.SendAsync(request, cancellationToken);
 }
 
 /// <summary>The request budget of one registry and login.</summary>

@@ -34,6 +34,9 @@ public sealed record RegistryClientOptions
     /// <summary>The log of requests (Debug), and of the sources of the credentials that were used (Information).</summary>
     public ILogger Logger { get; init; } = NullLogger.Instance;
 
+    /// <summary>Counts the requests; null for no counting.</summary>
+    public EngineMetrics? Metrics { get; init; }
+
     /// <summary>The timeout of one attempt of a request, including authentication.</summary>
     public TimeSpan RequestTimeout { get; init; } = TimeSpan.FromSeconds(30);
 

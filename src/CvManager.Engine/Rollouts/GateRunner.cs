@@ -87,6 +87,13 @@ internal sealed class GateRunner(ClusterConnection cluster, EngineEnvironment en
         return (rollout, true, "");
     }
 
+    /// <summary>Measures a gate whose end has been written to the status.</summary>
+    public void Measure(GateStatus ended, DateTimeOffset now)
+    {
+        if (ended.StartedAt is { } started)
+            environment.Metrics?.GateEnded(ended.Kind, ended.Phase, now - started);
+    }
+
     /// <summary>Deletes what a rollout's gates (all, or one of them) left in the cluster.</summary>
     public async Task CleanUpAsync(ContainerVersion resource, RolloutStatus rollout, int? index, CancellationToken cancellationToken)
     {

@@ -30,12 +30,9 @@ internal sealed class StepGates(RolloutStep step)
                 Deadline = step.Now.AddSeconds(step.Spec.TimeoutSeconds),
             };
             await WriteAsync(after, message, cancellationToken);
-            await step.Parts.Gates.CleanUpAsync(
-                step.Resource,
-                after,
-                after.Gates!.ToList().FindLastIndex(g => IsEnded(g) && g.Stage == stage),
-                cancellationToken
-            );
+            var ended = after.Gates!.ToList().FindLastIndex(g => IsEnded(g) && g.Stage == stage);
+            step.Parts.Gates.Measure(after.Gates![ended], step.Now);
+            await step.Parts.Gates.CleanUpAsync(step.Resource, after, ended, cancellationToken);
         }
 
         return (after, passed, message);

@@ -30,6 +30,8 @@ internal sealed class WorkQueue : IDisposable
     private readonly TimeProvider _time;
     private readonly EngineEnvironment _environment;
     private readonly ExponentialBackoff _backoff;
+    private readonly string _name;
+    private readonly EngineMetrics? _metrics;
     private readonly Dictionary<string, Entry> _entries = new(StringComparer.Ordinal);
     private readonly SortedSet<Entry> _schedule = new(ByDueTime.Instance);
     private readonly LinkedList<Waiter> _waiters = new();
@@ -41,8 +43,11 @@ internal sealed class WorkQueue : IDisposable
 
     /// <param name="environment">The clock, and the source of jitter.</param>
     /// <param name="backoff">How long a key waits after it failed; null for 1 second to 5 minutes.</param>
-    public WorkQueue(EngineEnvironment environment, ExponentialBackoff? backoff = null)
+    /// <param name="name">The name in the metrics; empty to measure nothing.</param>
+    public WorkQueue(EngineEnvironment environment, ExponentialBackoff? backoff = null, string name = "")
     {
+        _name = name;
+        _metrics = name.Length == 0 ? null : environment.Metrics;
         _environment = environment;
         _time = environment.Time;
         _backoff = backoff ?? new ExponentialBackoff(TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(5));
@@ -56,6 +61,19 @@ internal sealed class WorkQueue : IDisposable
         {
             lock (_gate)
                 return _schedule.Count;
+        }
+    }
+
+    /// <summary>The number of queued keys that are due.</summary>
+    public int Due
+    {
+        get
+        {
+            lock (_gate)
+            {
+                var now = _time.GetTimestamp();
+                return _schedule.TakeWhile(entry => entry.Due <= now).Count();
+            }
         }
     }
 
@@ -122,6 +140,7 @@ internal sealed class WorkQueue : IDisposable
                 throw new InvalidOperationException($"The key '{key}' is not being processed.");
             entry.Working = false;
             _working--;
+            _metrics?.Worked(_name, _time.GetElapsedTime(entry.TakenAt));
             if (_drained is not null)
             {
                 _entries.Remove(key);
@@ -197,8 +216,8 @@ internal sealed class WorkQueue : IDisposable
     {
         if (due >= entry.Due)
             return;
-        if (!entry.Working)
-            _schedule.Remove(entry);
+        if (!entry.Working && !_schedule.Remove(entry))
+            _metrics?.Queued(_name);
         entry.Due = due;
         entry.Sequence = ++_sequence;
         if (!entry.Working)
@@ -209,7 +228,10 @@ internal sealed class WorkQueue : IDisposable
     {
         // Requested while in work: its place in the queue is that of the request.
         if (entry.Due != long.MaxValue)
+        {
             _schedule.Add(entry);
+            _metrics?.Queued(_name);
+        }
 
         if (!result.IsFailure)
         {
@@ -221,6 +243,7 @@ internal sealed class WorkQueue : IDisposable
         else
         {
             entry.Failures = Math.Min(entry.Failures + 1, 1000);
+            _metrics?.Retried(_name);
             entry.NotBefore = DueIn(_backoff.Initial / 2);
             if (entry.Due < entry.NotBefore)
             {
@@ -242,6 +265,8 @@ internal sealed class WorkQueue : IDisposable
         if (_schedule.Min is not { } entry || entry.Due > _time.GetTimestamp())
             return false;
         _schedule.Remove(entry);
+        _metrics?.Dequeued(_name, _time.GetElapsedTime(entry.Due));
+        entry.TakenAt = _time.GetTimestamp();
         entry.Due = long.MaxValue;
         entry.Working = true;
         _working++;
@@ -313,6 +338,9 @@ internal sealed class WorkQueue : IDisposable
         public long Due { get; set; } = long.MaxValue;
 
         public long Sequence { get; set; }
+
+        /// <summary>Timestamp at which a worker took it last.</summary>
+        public long TakenAt { get; set; }
 
         public bool Working { get; set; }
 

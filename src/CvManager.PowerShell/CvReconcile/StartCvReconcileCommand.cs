@@ -4,6 +4,7 @@ using CvManager.Controller;
 using CvManager.PowerShell.Completion;
 using CvManager.Resources;
 using CvManager.Rollouts;
+using CvManager.Telemetry;
 using CvManager.Web;
 
 namespace CvManager.PowerShell;
@@ -88,7 +89,7 @@ public sealed class StartCvReconcileCommand : ClusterCmdlet, IAnnotatesCILog
     [ArgumentCompleter(typeof(NamespaceCompleter))]
     public string? LeaseNamespace { get; set; }
 
-    /// <summary>With -Watch: serves the pages for probes and the REST API on this port; 0 for no server.</summary>
+    /// <summary>With -Watch: serves the pages for probes, the metrics and the REST API on this port; 0 for no server.</summary>
     [Parameter]
     [ValidateRange(0, 65535)]
     [ArgumentCompleter(typeof(FreeTextCompleter))]
@@ -210,7 +211,9 @@ public sealed class StartCvReconcileCommand : ClusterCmdlet, IAnnotatesCILog
 
     private async Task RunControllerAsync(CancellationToken cancellationToken)
     {
-        var cluster = await ConnectAsync(cancellationToken);
+        // Without a server, nothing is measured.
+        using var metrics = Port == 0 ? null : new EngineMetrics();
+        var cluster = (await ConnectAsync(cancellationToken)).MeasuredBy(metrics);
         var options = new ControllerOptions
         {
             Namespaces = [.. _inputs.Select(input => input.Namespace).OfType<string>().Distinct(StringComparer.Ordinal)],
@@ -228,12 +231,18 @@ public sealed class StartCvReconcileCommand : ClusterCmdlet, IAnnotatesCILog
             WriteStatusLine($"Watching {scope} of {cluster.Server}. Press Ctrl-C to stop.");
         }
 
-        using var registries = SessionRegistries.Of(await OnPipelineAsync(() => SessionMemory.Current)).Open(RequestLogger);
+        using var registries = SessionRegistries
+            .Of(await OnPipelineAsync(() => SessionMemory.Current))
+            .Open(RequestLogger, metrics: metrics);
         EngineEnvironment environment = new(
             TimeProvider.System,
             LogFormat == LogFormat.Json ? _log : new WatchStatus(Logger, WriteStatusLine)
-        );
+        )
+        {
+            Metrics = metrics,
+        };
         using ContainerVersionController controller = new(cluster, registries, options, environment, ShowAsync);
+        using var telemetry = metrics is null ? null : new ControllerTelemetry(metrics, controller, registries, environment.Time);
         using var pages =
             Port == 0
                 ? null
@@ -243,22 +252,28 @@ public sealed class StartCvReconcileCommand : ClusterCmdlet, IAnnotatesCILog
                     new ViewerRights(AnonymousRead ? null : cluster, environment.Time),
                     environment
                 );
-        using var server = pages is null ? null : Listen(controller, pages, environment);
+        using var server =
+            telemetry is null || pages is null
+                ? null
+                : Listen(
+                    [
+                        .. HealthPages.Create(controller.FindFault, controller.FindMissing),
+                        .. MetricsPages.Create(telemetry),
+                        .. pages.Routes,
+                    ],
+                    environment
+                );
         Dictionary<string, Func<CancellationToken, Task>> companions = [];
         if (server is not null)
             companions["web server"] = server.RunAsync;
         await controller.RunAsync(companions, cancellationToken);
     }
 
-    private WebServer Listen(ContainerVersionController controller, RestPages pages, EngineEnvironment environment)
+    private WebServer Listen(IReadOnlyList<WebRoute> routes, EngineEnvironment environment)
     {
         try
         {
-            return WebServer.Listen(
-                Port,
-                [.. HealthPages.Create(controller.FindFault, controller.FindMissing), .. pages.Routes],
-                environment
-            );
+            return WebServer.Listen(Port, routes, environment);
         }
         catch (CvException e)
         {

@@ -63,6 +63,10 @@ public abstract class ControllerStage : IAsyncLifetime
 
     private protected ContainerVersionController Controller => _controller!;
 
+    private protected RegistryCatalog Registries => _registries!;
+
+    private protected EngineMetrics Metrics { get; } = new();
+
     protected DateTimeOffset Now => Time.GetUtcNow();
 
     public async ValueTask InitializeAsync()
@@ -97,6 +101,7 @@ public abstract class ControllerStage : IAsyncLifetime
     {
         await StopAsync();
         _user.Dispose();
+        Metrics.Dispose();
         await _cluster.DisposeAsync();
         await _registry.DisposeAsync();
         _stop.Dispose();
@@ -118,9 +123,16 @@ public abstract class ControllerStage : IAsyncLifetime
             var judged = Access.Check(request);
             return ValueTask.FromResult(judged != RequestFault.None ? judged : Fault?.Invoke(request) ?? RequestFault.None);
         };
-        _connection = ClusterConnection.FromHandler(_cluster.CreateHandler(faults), new Uri("http://sandbox"), "", time: Clock);
+        _connection = ClusterConnection
+            .FromHandler(_cluster.CreateHandler(faults), new Uri("http://sandbox"), "", time: Clock)
+            .MeasuredBy(Metrics);
         _registries = new RegistryCatalog(
-            new RegistryClientOptions { TimeProvider = Clock, Retries = 0 },
+            new RegistryClientOptions
+            {
+                TimeProvider = Clock,
+                Retries = 0,
+                Metrics = Metrics,
+            },
             new FixedCredential(null),
             _registry.CreateHandler(
                 (_, _) =>
@@ -134,7 +146,12 @@ public abstract class ControllerStage : IAsyncLifetime
             _connection,
             _registries,
             options ?? new ControllerOptions(),
-            new(Clock, Log) { Random = new Random(1), AllowSynchronousContinuations = true }
+            new(Clock, Log)
+            {
+                Random = new Random(1),
+                AllowSynchronousContinuations = true,
+                Metrics = Metrics,
+            }
         );
         _ended = _controller.RunAsync(_stop.Token);
     }
