@@ -56,6 +56,6 @@ internal sealed class ControllerBuild : IDisposable
 
     public void Dispose() => _folder.Delete(recursive: true);
 
-    private static Task SkopeoAsync(string command, params string[] arguments) =>
+    private static Task<string> SkopeoAsync(string command, params string[] arguments) =>
         ExternalProgram.RunAsync("skopeo", [command, "--quiet", .. arguments]);
 }

@@ -120,7 +120,7 @@ public sealed partial class ExampleTests : IDisposable
     }
 
     /// <summary>Runs a script in the folder of the example, as GitHub does, with a stand-in for docker.</summary>
-    private Task RunScriptAsync(string script, string[] environment)
+    private Task<string> RunScriptAsync(string script, string[] environment)
     {
         var programs = Path.Combine(RepositoryRoot.Path, "tests", "servers", "docker");
         return ExternalProgram.RunAsync(

@@ -117,7 +117,7 @@ public sealed class InstalledController : IAsyncLifetime
                 .OrderBy(request => request.At),
         ];
 
-    private static IReadOnlyList<AuditedRequest> ReadAuditLog(string text)
+    private static List<AuditedRequest> ReadAuditLog(string text)
     {
         using StreamReader log = new(new FileStream(TestNode.AuditLog, FileMode.Open, FileAccess.Read, FileShare.ReadWrite));
         List<AuditedRequest> requests = [];

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Globalization;
 using System.Net.Http.Headers;
 using System.Runtime.CompilerServices;
@@ -43,7 +42,15 @@ public sealed class ClusterConnection : IDisposable
     private const int MaxErrorBytes = 64 * 1024;
 
     private const int MaxLogBytes = 16 * 1024;
-    private const int PageSize = 500;
+
+    /// <summary>
+    /// Small enough that the pages of all kinds, read at the same time, do not determine how much memory the controller needs: objects of a real
+    /// cluster have about 10 kB each.
+    /// </summary>
+    private const int PageSize = 100;
+
+    /// <summary>The number of names in <see cref="ListNamesAsync"/>.</summary>
+    private const int MaxNames = 500;
 
     /// <summary>Five million objects.</summary>
     private const int MaxPages = 10_000;
@@ -369,7 +376,7 @@ public sealed class ClusterConnection : IDisposable
             HttpMethod.Get,
             path.ToString(),
             path.Title,
-            Query(("fieldSelector", fieldSelector), ("limit", PageSize.ToString(CultureInfo.InvariantCulture))),
+            Query(("fieldSelector", fieldSelector), ("limit", MaxNames.ToString(CultureInfo.InvariantCulture))),
             null,
             null,
             async (response, token) =>

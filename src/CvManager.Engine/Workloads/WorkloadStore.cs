@@ -369,7 +369,7 @@ public sealed class WorkloadStore(ClusterConnection cluster, Action<Workload>? s
         IReadOnlyCollection<string> reasons,
         DateTimeOffset since,
         CancellationToken cancellationToken
-    ) => (await FindEventsAsync(ns, uid, reasons, since, cancellationToken)).LastOrDefault()?.Text("message");
+    ) => await FindEventsAsync(ns, uid, reasons, since, cancellationToken) is [.., var last] ? last.Text("message") : null;
 
     /// <summary>The events about an object with one of the reasons, oldest first; none if events may not be read.</summary>
     private async Task<IReadOnlyList<JsonObject>> FindEventsAsync(

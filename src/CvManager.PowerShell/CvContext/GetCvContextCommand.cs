@@ -1,5 +1,4 @@
 using System.Management.Automation;
-using CvManager.Cluster;
 using CvManager.PowerShell.Completion;
 
 namespace CvManager.PowerShell;
