@@ -15,8 +15,11 @@ internal sealed class MemoryScenario : IScenario
 {
     private const int PollSeconds = 60;
 
+    /// <summary>Those of the image are in deploy/docker/Dockerfile.</summary>
     private const string DefaultContestants =
-        "none: DOTNET_EnableWriteXorExecute=1 DOTNET_GCgen0size=0 DOTNET_GCConserveMemory=0; those of the image: ";
+        "defaults of the runtime: ; those of the image: DOTNET_GCgen0size=0x400000; "
+        + "those of the image, limit 256 MiB: DOTNET_GCgen0size=0x400000 LIMIT=256; "
+        + "those of the image, limit 128 MiB: DOTNET_GCgen0size=0x400000 LIMIT=128";
 
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(15);
 

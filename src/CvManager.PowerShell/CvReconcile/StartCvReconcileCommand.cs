@@ -263,7 +263,10 @@ public sealed class StartCvReconcileCommand : ClusterCmdlet, IAnnotatesCILog
                     ],
                     environment
                 );
-        Dictionary<string, Func<CancellationToken, Task>> companions = [];
+        Dictionary<string, Func<CancellationToken, Task>> companions = new()
+        {
+            ["memory trimming"] = token => MemoryTrimming.RunAsync(environment.Time, token),
+        };
         if (server is not null)
             companions["web server"] = server.RunAsync;
         await controller.RunAsync(companions, cancellationToken);

@@ -86,7 +86,7 @@ public sealed class ClusterRequestTests
             server.Requests,
             request =>
                 Assert.StartsWith(
-                    "labelSelector=cvapp,a!=b&fieldSelector=metadata.name=x&limit=500",
+                    "labelSelector=cvapp,a!=b&fieldSelector=metadata.name=x&limit=100",
                     request.Query,
                     StringComparison.Ordinal
                 )
