@@ -1,5 +1,6 @@
 using CvManager.Controller;
 using Microsoft.Extensions.Time.Testing;
+using Xunit;
 
 namespace CvManager.Unit.Controller;
 
