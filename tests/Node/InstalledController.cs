@@ -77,16 +77,23 @@ public sealed class InstalledController : IAsyncLifetime
         return [.. pods.Where(pod => pod["metadata"]!["deletionTimestamp"] is null).Select(ControllerPod.Read)];
     }
 
-    /// <summary>Waits until the Lease has a holder that meets a condition, and returns its pod.</summary>
+    /// <summary>Waits until the Lease has a holder that meets a condition and is not being deleted, and returns its pod.</summary>
     internal async Task<(ControllerPod Leader, DateTimeOffset Acquired)> UntilLeaderAsync(Func<string, bool> isMeant)
     {
-        var lease = await Space.UntilAsync(Leases, Lease, lease => HolderOf(lease) is { Length: > 0 } holder && isMeant(holder));
-        // The identity is the name of the pod, an underscore and its uid.
-        var pod = HolderOf(lease)!.Split('_')[0];
-        return (
-            (await PodsAsync()).Single(one => one.Name == pod),
-            DateTimeOffset.Parse(lease["spec"]!["acquireTime"]!.GetValue<string>(), CultureInfo.InvariantCulture)
+        (ControllerPod, DateTimeOffset)? found = null;
+        await TestNode.UntilAsync(
+            "a replica leads",
+            async () =>
+            {
+                var lease = await Space.UntilAsync(Leases, Lease, lease => HolderOf(lease) is { Length: > 0 } holder && isMeant(holder));
+                // The identity is the name of the pod, an underscore and its uid.
+                var name = HolderOf(lease)!.Split('_')[0];
+                if ((await PodsAsync()).SingleOrDefault(pod => pod.Name == name) is { } leader)
+                    found = (leader, DateTimeOffset.Parse(lease["spec"]!["acquireTime"]!.GetValue<string>(), CultureInfo.InvariantCulture));
+                return found is not null;
+            }
         );
+        return found!.Value;
     }
 
     /// <summary>The leader, and another replica that is ready.</summary>
