@@ -68,15 +68,16 @@ Describe 'Start-CvReconcile' {
         { Start-CvReconcile -Watch -CIFormat GitHub } | Should -Throw -ErrorId 'ParameterNotApplicable,*'
     }
 
-    It 'serves pages for probes with -Port' {
+    It 'serves pages for probes and metrics with -Port' {
         $pages = Start-CvReconcile -Watch -LogFormat Json -Port $port -Timeout 60 | Where-Object { $_ -match '"event":4201,' } | ForEach-Object {
-            foreach ($page in 'alive', 'healthz', 'readyz', 'version', 'metrics') {
+            foreach ($page in 'alive', 'healthz', 'readyz', 'version', 'none') {
                 $response = Invoke-WebRequest "http://localhost:$port/$page" -SkipHttpErrorCheck
                 "$($response.StatusCode) $($response.Content)"
             }
-        } | Select-Object -First 5
+            (Invoke-WebRequest "http://localhost:$port/metrics").Content -split "`n" -match '^cvmanager_leader '
+        } | Select-Object -First 6
         $version = (Get-Module CvManager).Version
-        $pages | Should -Be '200 alive', '200 ok', '200 ok', "200 {`"version`":`"$version`"}", '404 Not Found'
+        $pages | Should -Be '200 alive', '200 ok', '200 ok', "200 {`"version`":`"$version`"}", '404 Not Found', 'cvmanager_leader 1'
         { Invoke-WebRequest "http://localhost:$port/alive" } | Should -Throw
     }
 
